@@ -2,13 +2,14 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{Family, Severity, Status, alert, first_sentence};
+use crate::catalogue::{Family, Severity, Situation, Status, alert, first_sentence};
 use crate::diagnosis::Failure;
 use crate::doctor::SidecarRootCause;
 use crate::pages::sidecars;
 use crate::pages::text::{clause, counted};
 use crate::pages::tone::Tone;
 use crate::pages::view::View;
+use crate::report::Evidence;
 
 /// The headline of the status page.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Headline {
     pub(super) verdict: &'static str,
     /// The root cause, or what is known; code is in backticks.
     pub(super) because: String,
-    /// A second sentence about the root cause.
-    pub(super) lead: Option<&'static str>,
+    /// A second sentence about the root cause, with the target that fails; code is in backticks.
+    pub(super) lead: Option<String>,
     /// Since when it holds.
     pub(super) since: Option<SystemTime>,
 }
@@ -42,7 +43,7 @@ const ORDINARY_FIRST_WORDS: &[&str] = &[
 /// Returns the headline.
 pub(super) fn headline(view: &View<'_>) -> Headline {
     if let Some(root) = headline_root(view) {
-        return of_root(root);
+        return of_root(view, root);
     }
     match sidecars::worst(view.sidecars) {
         Some(root) => of_sidecar(root),
@@ -54,17 +55,18 @@ pub(super) fn headline(view: &View<'_>) -> Headline {
 fn of_sidecar(root: &SidecarRootCause) -> Headline {
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict: verdict(root.severity),
+        verdict: verdict(root.severity, None),
         because: after_colon(&sidecars::cause(root)),
-        lead: Some("Only the agent's own pod sees this; nothing fails from here."),
+        lead: Some("Only the agent's own pod sees this; nothing fails from here.".to_owned()),
         since: root.since.map(SystemTime::from),
     }
 }
 
-const fn verdict(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "The agent cannot work",
-        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
+const fn verdict(severity: Severity, situation: Option<Situation>) -> &'static str {
+    match (severity, situation) {
+        (Severity::Critical, Some(Situation::Intermittent)) => "The agent cannot work reliably",
+        (Severity::Critical, _) => "The agent cannot work",
+        (Severity::Warning | Severity::Info | Severity::None, _) => "The agent is degraded",
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn headline_root<'a>(view: &'a View<'_>) -> Option<&'a Failure> {
     most_urgent.filter(|root| root.severity > Severity::Info)
 }
 
-fn of_root(root: &Failure) -> Headline {
+fn of_root(view: &View<'_>, root: &Failure) -> Headline {
     let meaning = first_sentence(root.mode.entry().meaning);
     let summary = alert::covering(root.check, root.mode).map_or(meaning, |alert| alert.summary);
     // The meaning of a network failure does not name the server; the alert does.
@@ -85,9 +87,19 @@ fn of_root(root: &Failure) -> Headline {
     };
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict: verdict(root.severity),
+        verdict: verdict(
+            root.severity,
+            view.finding(root).and_then(|finding| finding.situation),
+        ),
         because: after_colon(clause(because)),
-        lead: Some(lead).filter(|lead| *lead != because),
+        lead: match view.failing_target(root) {
+            Some(target) if root.mode.family() == Family::Network => Some(format!(
+                "`{}`: {}",
+                Evidence::from(target),
+                after_colon(lead)
+            )),
+            _ => Some(lead.to_owned()).filter(|lead| lead != because),
+        },
         since: Some(root.since),
     }
 }

@@ -49,7 +49,7 @@ pub fn html(
                         ", for " (time(since, &long(between(since, now))))
                     }
                 }
-                @if let Some(lead) = headline.lead {
+                @if let Some(lead) = &headline.lead {
                     p {
                         (prose(lead))
                         @if roots > 1 { " There are " (counted(roots, "root cause")) "; the most urgent is first." }

@@ -7,7 +7,7 @@ use crate::diagnosis::{Diagnosis, Failure};
 use crate::doctor::Sidecars;
 use crate::exporter::Exporter;
 use crate::history::HistorySnapshot;
-use crate::report::{Finding, Report};
+use crate::report::{Finding, Report, TargetReport};
 use crate::state::CheckState;
 
 /// The snapshots behind the status page.
@@ -43,6 +43,19 @@ impl View<'_> {
         let report = self.state(failure.check)?.latest.as_deref()?;
         let mut findings = report.verdict.findings().iter();
         findings.find(|finding| finding.mode == failure.mode)
+    }
+
+    /// Returns the target of the last attempt that shows a failure, one that the agent uses if there
+    /// is one.
+    pub(super) fn failing_target(&self, failure: &Failure) -> Option<&str> {
+        let report = self.state(failure.check)?.latest.as_deref()?;
+        let shows_failure = |target: &&TargetReport| {
+            let finding = target.outcome.as_ref().err();
+            finding.is_some_and(|finding| finding.mode == failure.mode)
+        };
+        let mut failing = report.targets.iter().filter(shows_failure);
+        let first = failing.clone().next()?;
+        Some(&failing.find(|target| target.in_use).unwrap_or(first).target)
     }
 }
 

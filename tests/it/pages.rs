@@ -5,7 +5,7 @@ mod runbook;
 mod sidecars;
 mod untrusted_text;
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Need};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Situation};
 use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::history::History;
 use castai_health_exporter::pages::status_page;
@@ -95,6 +95,28 @@ fn headline_names_the_root_cause_and_since_when() {
     assert_eq!(
         headline(&page(&denied(Need::Feature))),
         format!("The agent is degraded: {cause}, for 14 minutes")
+    );
+}
+
+#[test]
+fn headline_names_the_failing_target_that_the_agent_uses() {
+    let page = page(&fixture::eventful());
+    let top = between(&page, "<section class=\"headline", "</section>");
+    assert!(
+        top.contains("<p><code>10.0.0.1:443</code>: TCP connected, but the TLS handshake"),
+        "{top}"
+    );
+}
+
+#[test]
+fn headline_of_intermittent_failures_does_not_say_that_nothing_works() {
+    let refused = Finding::new(FailureMode::NetRefused, "refused now and then")
+        .in_situation(Some(Situation::Intermittent));
+    let of = (CheckId::Apiserver, Need::Start, Verdict::failing(refused));
+    let headline = headline(&page(&with_verdicts(vec![of])));
+    assert!(
+        headline.starts_with("The agent cannot work reliably: "),
+        "{headline}"
     );
 }
 
