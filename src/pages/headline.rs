@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::catalogue::{Family, Severity, Situation, Status, alert, first_sentence};
+use crate::catalogue::{Family, Property, Severity, Status, alert, first_sentence};
 use crate::diagnosis::Failure;
 use crate::doctor::SidecarRootCause;
 use crate::pages::sidecars;
@@ -55,18 +55,18 @@ pub(super) fn headline(view: &View<'_>) -> Headline {
 fn of_sidecar(root: &SidecarRootCause) -> Headline {
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict: verdict(root.severity, None),
+        verdict: verdict(root.severity, false),
         because: after_colon(&sidecars::cause(root)),
         lead: Some("Only the agent's own pod sees this; nothing fails from here.".to_owned()),
         since: root.since.map(SystemTime::from),
     }
 }
 
-const fn verdict(severity: Severity, situation: Option<Situation>) -> &'static str {
-    match (severity, situation) {
-        (Severity::Critical, Some(Situation::Intermittent)) => "The agent cannot work reliably",
-        (Severity::Critical, _) => "The agent cannot work",
-        (Severity::Warning | Severity::Info | Severity::None, _) => "The agent is degraded",
+const fn verdict(severity: Severity, intermittent: bool) -> &'static str {
+    match severity {
+        Severity::Critical if intermittent => "The agent cannot work reliably",
+        Severity::Critical => "The agent cannot work",
+        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
     }
 }
 
@@ -85,19 +85,16 @@ fn of_root(view: &View<'_>, root: &Failure) -> Headline {
     } else {
         (meaning, summary)
     };
+    let intermittent = root.mode.has(Property::Intermittent);
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict: verdict(
-            root.severity,
-            view.finding(root).and_then(|finding| finding.situation),
-        ),
+        verdict: verdict(root.severity, intermittent),
         because: after_colon(clause(because)),
         lead: match view.failing_target(root) {
-            Some(target) if root.mode.family() == Family::Network => Some(format!(
-                "`{}`: {}",
-                Evidence::from(target),
-                after_colon(lead)
-            )),
+            Some((target, mode)) if intermittent || mode.family() == Family::Network => {
+                let meaning = after_colon(first_sentence(mode.entry().meaning));
+                Some(format!("`{}`: {meaning}", Evidence::from(target)))
+            }
             _ => Some(lead.to_owned()).filter(|lead| lead != because),
         },
         since: Some(root.since),

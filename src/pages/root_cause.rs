@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::catalogue::{CheckId, Remedy, Severity, Step, alert, anchor, first_sentence, remedy};
+use crate::catalogue::{
+    CheckId, Property, Remedy, Severity, Step, alert, anchor, first_sentence, remedy,
+};
 use crate::diagnosis::Failure;
 use crate::pages::fix::fix;
 use crate::pages::text::{clause, counted, prose};
@@ -69,7 +71,7 @@ fn card(view: &View<'_>, root: &Failure, shows_affected: bool) -> Markup {
         article class={ "card " (tone.class()) } aria-labelledby=(id) {
             p.kicker {
                 (tone.icon())
-                strong { (impact(root.severity)) }
+                strong { (impact(root)) }
                 span.since { "for " (time(root.since, &long(between(root.since, view.now)))) }
             }
             h3 id=(id) { (prose(clause(first_sentence(root.mode.entry().meaning)))) }
@@ -91,8 +93,11 @@ fn card(view: &View<'_>, root: &Failure, shows_affected: bool) -> Markup {
     }
 }
 
-const fn impact(severity: Severity) -> &'static str {
-    match severity {
+fn impact(root: &Failure) -> &'static str {
+    match root.severity {
+        Severity::Critical if root.mode.has(Property::Intermittent) => {
+            "Critical: the agent cannot work reliably"
+        }
         Severity::Critical => "Critical: the agent cannot work",
         Severity::Warning => "Warning: the agent survives this",
         Severity::Info | Severity::None => "Info: the agent does not depend on this",

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::catalogue::{CheckId, Status};
+use crate::catalogue::{CheckId, FailureMode, Property, Status};
 use crate::diagnosis::{Diagnosis, Failure};
 use crate::doctor::Sidecars;
 use crate::exporter::Exporter;
 use crate::history::HistorySnapshot;
-use crate::report::{Finding, Report, TargetReport};
+use crate::report::{Finding, Report};
 use crate::state::CheckState;
 
 /// The snapshots behind the status page.
@@ -45,17 +45,20 @@ impl View<'_> {
         findings.find(|finding| finding.mode == failure.mode)
     }
 
-    /// Returns the target of the last attempt that shows a failure, one that the agent uses if there
-    /// is one.
-    pub(super) fn failing_target(&self, failure: &Failure) -> Option<&str> {
+    /// Returns a target of the last attempt that shows a failure, and its mode. If the failure is
+    /// that some targets fail, it is the first of these.
+    pub(super) fn failing_target(&self, failure: &Failure) -> Option<(&str, FailureMode)> {
         let report = self.state(failure.check)?.latest.as_deref()?;
-        let shows_failure = |target: &&TargetReport| {
-            let finding = target.outcome.as_ref().err();
-            finding.is_some_and(|finding| finding.mode == failure.mode)
-        };
-        let mut failing = report.targets.iter().filter(shows_failure);
-        let first = failing.clone().next()?;
-        Some(&failing.find(|target| target.in_use).unwrap_or(first).target)
+        let mut failing = report.targets.iter().filter_map(|target| {
+            let mode = target.outcome.as_ref().err()?.mode;
+            let is_shown = if failure.mode.has(Property::Intermittent) {
+                !target.in_use
+            } else {
+                mode == failure.mode
+            };
+            is_shown.then_some((target.target.as_str(), mode))
+        });
+        failing.next()
     }
 }
 

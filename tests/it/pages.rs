@@ -5,7 +5,7 @@ mod runbook;
 mod sidecars;
 mod untrusted_text;
 
-use castai_health_exporter::catalogue::{CheckId, FailureMode, Need, Situation};
+use castai_health_exporter::catalogue::{CheckId, FailureMode, Need};
 use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::history::History;
 use castai_health_exporter::pages::status_page;
@@ -109,15 +109,16 @@ fn headline_names_the_failing_target_that_the_agent_uses() {
 }
 
 #[test]
-fn headline_of_intermittent_failures_does_not_say_that_nothing_works() {
-    let refused = Finding::new(FailureMode::NetRefused, "refused now and then")
-        .in_situation(Some(Situation::Intermittent));
-    let of = (CheckId::Apiserver, Need::Start, Verdict::failing(refused));
-    let headline = headline(&page(&with_verdicts(vec![of])));
-    assert!(
-        headline.starts_with("The agent cannot work reliably: "),
-        "{headline}"
-    );
+fn headline_names_the_failing_api_server_of_two_and_says_that_the_agent_works_at_times() {
+    let finding = Finding::new(FailureMode::K8sEndpointDown, "1 of 2 addresses");
+    let mut report = fixture::hanging_apiserver();
+    report.targets[0].outcome = Ok("v1.34".into());
+    report.verdict = Verdict::failing(finding);
+    let page = page(&fixture::single(CheckId::Apiserver, report));
+    assert!(headline(&page).starts_with("The agent cannot work reliably: "));
+    assert!(page.contains("Critical: the agent cannot work reliably"));
+    let top = between(&page, "<section class=\"headline", "</section>");
+    assert!(top.contains("<p><code>10.0.0.2:443</code>: "), "{top}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ macro_rules! kubernetes {
         K8sEndpointDown = "k8s_endpoint_down" {
             category: Degraded,
             checks: [Apiserver],
-            properties: [Transient],
+            properties: [Transient, Intermittent],
             meaning: "Some of the API server's addresses fail while others work.",
             distinguishing: "If all of them fail, the mode is that of the phase \
                 (`tls_handshake_timeout`, `net_refused`, …). Meanwhile, connections through the \
