@@ -2,7 +2,7 @@
 //! and nothing of an earlier one is reported again.
 //!
 //! Two API servers and etcd are real, and fail for real. Everything else that the agent depends on is
-//! the lab's, which fails in `tests/it/sequences.rs` in the same way.
+//! the lab's, which fails in `tests/it/fault_sequences.rs` in the same way.
 
 pub(super) mod admin;
 pub(super) mod agent;
