@@ -3,6 +3,7 @@
 //!
 //! Invariant: pure functions of the states; no clock and no I/O. The views show what this decides.
 
+use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
 use crate::catalogue::relation::{blocking, explaining};
@@ -79,14 +80,18 @@ impl Diagnosis {
         }
     }
 
-    /// Returns the root causes, most urgent first.
+    /// Returns the root causes, most urgent first; of those alike, one that affects all requests
+    /// precedes one that affects some.
     pub fn roots(&self) -> Vec<&Failure> {
         let mut roots: Vec<_> = self
             .failures
             .iter()
             .filter(|failure| failure.caused_by.is_none())
             .collect();
-        roots.sort_by_key(|failure| std::cmp::Reverse(failure.severity));
+        roots.sort_by_key(|failure| {
+            let intermittent = failure.mode.has(Property::Intermittent);
+            (Reverse(failure.severity), intermittent)
+        });
         roots
     }
 

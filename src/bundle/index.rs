@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::bundle::manifest::{LeftOut, Manifest, ManifestFile, Reason};
-use crate::catalogue::{Severity, Step};
+use crate::catalogue::{Property, Severity, Step};
 use crate::doctor::verdict_document::Label;
 use crate::doctor::{Findings, SharedRoot};
 use crate::redaction::shareable;
@@ -50,17 +50,24 @@ pub fn page(manifest: &Manifest, findings: &Findings, vantages: &[String]) -> St
 }
 
 fn headline(findings: &Findings, vantages: &[String]) -> String {
-    let critical = findings
-        .roots
-        .iter()
-        .any(|root| root.severity == Severity::Critical);
-    match (findings.roots.len(), vantages.is_empty()) {
-        (0, true) => "No exporter could be reached".to_owned(),
-        (0, false) => "Nothing is failing".to_owned(),
-        (1, _) if critical => "The agent cannot work: 1 root cause".to_owned(),
-        (number, _) if critical => format!("The agent cannot work: {number} root causes"),
-        (1, _) => "The agent works with 1 problem".to_owned(),
-        (number, _) => format!("The agent works with {number} problems"),
+    let is_intermittent = |root: &SharedRoot| {
+        let known = root.known();
+        known.is_some_and(|(_, mode)| mode.has(Property::Intermittent))
+    };
+    let roots = findings.roots.iter();
+    let mut critical = roots.filter(|root| root.severity == Severity::Critical);
+    let verdict = match (critical.clone().next(), critical.all(is_intermittent)) {
+        (None, _) => None,
+        (Some(_), true) => Some("The agent cannot work reliably"),
+        (Some(_), false) => Some("The agent cannot work"),
+    };
+    match (findings.roots.len(), verdict, vantages.is_empty()) {
+        (0, _, true) => "No exporter could be reached".to_owned(),
+        (0, _, false) => "Nothing is failing".to_owned(),
+        (1, Some(verdict), _) => format!("{verdict}: 1 root cause"),
+        (number, Some(verdict), _) => format!("{verdict}: {number} root causes"),
+        (1, None, _) => "The agent works with 1 problem".to_owned(),
+        (number, None, _) => format!("The agent works with {number} problems"),
     }
 }
 

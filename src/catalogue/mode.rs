@@ -155,6 +155,15 @@ impl FailureMode {
         false
     }
 
+    /// Returns whether a server itself failed, as opposed to rejecting the caller.
+    pub const fn is_server_failure(self) -> bool {
+        match self.family() {
+            Family::Network => true,
+            Family::Kubernetes => matches!(self.category(), Category::Error | Category::Slow),
+            _ => false,
+        }
+    }
+
     /// Returns the mode with this label.
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.label() == label)

@@ -9,7 +9,7 @@ pub enum Severity {
     Info,
     /// A ticket: the agent survives it, or a feature is degraded.
     Warning,
-    /// A page: the agent cannot work.
+    /// A page: the agent cannot work, or not reliably.
     Critical,
 }
 

@@ -6,7 +6,7 @@ use crate::catalogue::{Family, Property, Severity, Status, alert, first_sentence
 use crate::diagnosis::Failure;
 use crate::doctor::SidecarRootCause;
 use crate::pages::sidecars;
-use crate::pages::text::{clause, counted};
+use crate::pages::text::{clause, counted, verdict};
 use crate::pages::tone::Tone;
 use crate::pages::view::View;
 use crate::report::Evidence;
@@ -19,7 +19,7 @@ pub(super) struct Headline {
     pub(super) verdict: &'static str,
     /// The root cause, or what is known; code is in backticks.
     pub(super) because: String,
-    /// A second sentence about the root cause, with the target that fails; code is in backticks.
+    /// A second sentence, or the failing target and its failure; code is in backticks.
     pub(super) lead: Option<String>,
     /// Since when it holds.
     pub(super) since: Option<SystemTime>,
@@ -55,18 +55,10 @@ pub(super) fn headline(view: &View<'_>) -> Headline {
 fn of_sidecar(root: &SidecarRootCause) -> Headline {
     Headline {
         tone: Tone::of_severity(root.severity),
-        verdict: verdict(root.severity, false),
+        verdict: verdict(root.severity, sidecars::is_intermittent(root)),
         because: after_colon(&sidecars::cause(root)),
         lead: Some("Only the agent's own pod sees this; nothing fails from here.".to_owned()),
         since: root.since.map(SystemTime::from),
-    }
-}
-
-const fn verdict(severity: Severity, intermittent: bool) -> &'static str {
-    match severity {
-        Severity::Critical if intermittent => "The agent cannot work reliably",
-        Severity::Critical => "The agent cannot work",
-        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
     }
 }
 
@@ -93,7 +85,8 @@ fn of_root(view: &View<'_>, root: &Failure) -> Headline {
         lead: match view.failing_target(root) {
             Some((target, mode)) if intermittent || mode.family() == Family::Network => {
                 let meaning = after_colon(first_sentence(mode.entry().meaning));
-                Some(format!("`{}`: {meaning}", Evidence::from(target)))
+                let target = Evidence::from(target).as_str().replace('`', "'");
+                Some(format!("`{target}`: {meaning}"))
             }
             _ => Some(lead.to_owned()).filter(|lead| lead != because),
         },

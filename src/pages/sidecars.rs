@@ -2,10 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::catalogue::{Placeholder, Remedy, RemedyValues, Severity, Status, first_sentence};
+use crate::catalogue::{
+    Placeholder, Property, Remedy, RemedyValues, Severity, Status, first_sentence,
+};
 use crate::doctor::{SidecarRootCause, SidecarVerdict, SidecarView, Sidecars};
 use crate::pages::fix::fix;
-use crate::pages::text::{clause, prose};
+use crate::pages::text::{self, clause, prose};
 use crate::pages::time_text::{between, long, short, time};
 use crate::pages::tone::{Tone, status_word};
 use crate::pages::view::View;
@@ -53,15 +55,27 @@ pub(super) fn worst(sidecars: Option<&Sidecars>) -> Option<&SidecarRootCause> {
     let views = sidecars.map_or(&[][..], |sidecars| &sidecars.views);
     let verdicts = views.iter().filter_map(|view| view.verdict.as_ref().ok());
     let roots = verdicts.flat_map(|verdict| &verdict.root_causes);
-    let urgent = roots.filter(|root| root.severity > Severity::Info);
-    // The first one if several are alike.
-    urgent.reduce(|worst, root| {
-        if root.severity > worst.severity {
+    most_urgent(roots).filter(|root| root.severity > Severity::Info)
+}
+
+/// Returns the most urgent root cause, the first one if several are alike.
+fn most_urgent<'a>(
+    roots: impl Iterator<Item = &'a SidecarRootCause>,
+) -> Option<&'a SidecarRootCause> {
+    let rank = |root: &SidecarRootCause| (root.severity, !is_intermittent(root));
+    roots.reduce(|worst, root| {
+        if rank(root) > rank(worst) {
             root
         } else {
             worst
         }
     })
+}
+
+/// Returns whether a root cause affects only some of the agent's requests.
+pub(super) fn is_intermittent(root: &SidecarRootCause) -> bool {
+    let mode = root.known_mode();
+    mode.is_some_and(|mode| mode.has(Property::Intermittent))
 }
 
 /// Returns the cause in this program's own words, without a full stop.
@@ -97,11 +111,12 @@ fn card(view: &View<'_>, sidecar: &SidecarView) -> Markup {
 }
 
 fn judged(verdict: &SidecarVerdict) -> (Tone, &'static str) {
-    let severity = verdict.root_causes.iter().map(|root| root.severity).max();
-    match severity {
-        Some(Severity::Critical) => (Tone::Failing, "The agent cannot work"),
-        Some(Severity::Warning) => (Tone::Warning, "The agent is degraded"),
-        Some(Severity::Info | Severity::None) => (Tone::Info, "Nothing that the agent needs fails"),
+    match most_urgent(verdict.root_causes.iter()) {
+        Some(root) if root.severity > Severity::Info => (
+            Tone::of_severity(root.severity),
+            text::verdict(root.severity, is_intermittent(root)),
+        ),
+        Some(_) => (Tone::Info, "Nothing that the agent needs fails"),
         None if verdict.count("ok") == 0 => (Tone::Unknown, "No result yet"),
         None => (Tone::Ok, "No failure"),
     }

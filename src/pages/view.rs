@@ -1,5 +1,6 @@
 //! The snapshots that the status page shows, and what is looked up in them more than once.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::catalogue::{CheckId, FailureMode, Property, Status};
@@ -45,20 +46,28 @@ impl View<'_> {
         findings.find(|finding| finding.mode == failure.mode)
     }
 
-    /// Returns a target of the last attempt that shows a failure, and its mode. If the failure is
-    /// that some targets fail, it is the first of these.
+    /// Returns the target that shows a failure in the last attempt, and its mode: the one that the
+    /// agent uses if it fails alike. Of an intermittent failure, it is one of the failing servers.
     pub(super) fn failing_target(&self, failure: &Failure) -> Option<(&str, FailureMode)> {
         let report = self.state(failure.check)?.latest.as_deref()?;
         let mut failing = report.targets.iter().filter_map(|target| {
             let mode = target.outcome.as_ref().err()?.mode;
             let is_shown = if failure.mode.has(Property::Intermittent) {
-                !target.in_use
+                // The addresses behind a service; a name leads to any of them.
+                let is_address = target.target.parse::<SocketAddr>().is_ok();
+                is_address && !target.in_use && mode.is_server_failure()
             } else {
                 mode == failure.mode
             };
-            is_shown.then_some((target.target.as_str(), mode))
+            is_shown.then_some((target, mode))
         });
-        failing.next()
+        let first = failing.next()?;
+        let (target, mode) = if first.0.in_use {
+            first
+        } else {
+            failing.find(|(target, _)| target.in_use).unwrap_or(first)
+        };
+        Some((&target.target, mode))
     }
 }
 

@@ -62,6 +62,6 @@ pub enum Property {
     PodSpec,
     /// Only an exporter that knows all pods of the agent can recognise it.
     AcrossPods,
-    /// Affects some requests only, because some of several servers fail.
+    /// Affects only some requests, because some of several servers fail.
     Intermittent,
 }

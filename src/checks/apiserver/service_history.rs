@@ -8,7 +8,6 @@
 use std::net::SocketAddr;
 
 use crate::catalogue::{Category, FailureMode, Situation};
-use crate::checks::apiserver::verdict::is_server_failure;
 use crate::report::{Finding, TargetReport, Verdict};
 
 /// Further connections to the service's address in an attempt that follows a failure.
@@ -55,16 +54,21 @@ impl ServiceHistory {
         };
         let failures: Vec<&Finding> = results()
             .filter_map(Result::err)
-            .filter(|finding| is_server_failure(finding))
+            .filter(|finding| finding.mode.is_server_failure())
             .collect();
         let failed_backends: Vec<String> = backends
             .iter()
-            .filter(|(_, target)| target.outcome.as_ref().is_err_and(is_server_failure))
+            .filter(|(_, target)| {
+                target
+                    .outcome
+                    .as_ref()
+                    .is_err_and(|finding| finding.mode.is_server_failure())
+            })
             .map(|(_, target)| target.target.clone())
             .collect();
         // The service's DNS name leads to the same address.
         let name_fails = name.outcome.as_ref().is_err_and(|finding| {
-            is_server_failure(finding) && finding.mode.category() != Category::Dns
+            finding.mode.is_server_failure() && finding.mode.category() != Category::Dns
         });
         if failures.is_empty() && failed_backends.is_empty() && !name_fails {
             self.suspicious_attempts = self.suspicious_attempts.saturating_sub(1);

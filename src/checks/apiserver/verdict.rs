@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::catalogue::{Category, FailureMode, Family, Situation};
+use crate::catalogue::{FailureMode, Family, Situation};
 use crate::kube::ApiEndpoint;
 use crate::report::{Evidence, Finding, TargetReport, Verdict};
 
@@ -16,7 +16,12 @@ pub(super) fn judge(
 ) -> Verdict {
     let failing: Vec<_> = others
         .iter()
-        .filter(|(_, target)| target.outcome.as_ref().is_err_and(is_server_failure))
+        .filter(|(_, target)| {
+            target
+                .outcome
+                .as_ref()
+                .is_err_and(|finding| finding.mode.is_server_failure())
+        })
         .map(|(_, target)| target)
         .collect();
     let some_failing = !failing.is_empty() && failing.len() < others.len();
@@ -66,15 +71,6 @@ pub(super) fn judge(
                 None => evidence.to_string(),
             })),
         },
-    }
-}
-
-/// Reports whether the server itself failed, as opposed to rejecting the account.
-pub(super) fn is_server_failure(finding: &Finding) -> bool {
-    match finding.mode.family() {
-        Family::Network => true,
-        Family::Kubernetes => matches!(finding.mode.category(), Category::Error | Category::Slow),
-        _ => false,
     }
 }
 
