@@ -1,6 +1,7 @@
 //! Tests of the HTML pages: what they say and where. `tests/real/status_page.rs` opens them in a
 //! browser.
 
+mod headline;
 mod runbook;
 mod sidecars;
 mod untrusted_text;
@@ -9,7 +10,7 @@ use castai_health_exporter::catalogue::{CheckId, FailureMode, Need};
 use castai_health_exporter::exporter::{Exporter, Reload};
 use castai_health_exporter::history::History;
 use castai_health_exporter::pages::status_page;
-use castai_health_exporter::report::{Finding, Report, TargetReport, Verdict};
+use castai_health_exporter::report::{Finding, Report, Verdict};
 use castai_health_exporter::state::{CheckSpec, CheckState, HealthState, VerdictChange};
 use test_support::fixture;
 use test_support::lab_cluster::LabCluster;
@@ -86,87 +87,6 @@ fn denied(need: Need) -> HealthState {
 }
 
 #[test]
-fn headline_names_the_root_cause_and_since_when() {
-    let cause = "a service control policy of the organisation denies ec2:DescribeInstances";
-    assert_eq!(
-        headline(&page(&denied(Need::Start))),
-        format!("The agent cannot work: {cause}, for 14 minutes")
-    );
-    assert_eq!(
-        headline(&page(&denied(Need::Feature))),
-        format!("The agent is degraded: {cause}, for 14 minutes")
-    );
-}
-
-#[test]
-fn headline_names_the_failing_target_that_the_agent_uses() {
-    let mut report = fixture::hanging_apiserver();
-    report.targets[1].outcome = Err(fixture::hang());
-    for _ in 0..2 {
-        let health = fixture::single(CheckId::Apiserver, report.clone());
-        assert_eq!(
-            lead(&page(&health)),
-            "10.0.0.1:443: TCP connected, but the TLS handshake did not finish in time."
-        );
-        report.targets.reverse();
-    }
-}
-
-#[test]
-fn headline_names_the_failing_api_server_of_two() {
-    let mut report = one_api_server_of_two_refuses();
-    // A name leads to any API server, and one that rejects the account is not down.
-    let name = |outcome| TargetReport {
-        in_use: false,
-        ..fixture::target("kubernetes.default.svc:443", outcome, vec![])
-    };
-    let mut rejects = name(Err(Finding::new(FailureMode::K8sUnauthorized, "401")));
-    "10.0.0.3:443".clone_into(&mut rejects.target);
-    report
-        .targets
-        .splice(1..1, [name(Err(fixture::hang())), rejects]);
-    let page = page(&fixture::single(CheckId::Apiserver, report));
-    assert!(headline(&page).starts_with("The agent cannot work reliably: "));
-    assert!(page.contains("Critical: the agent cannot work reliably"));
-    assert_eq!(
-        lead(&page),
-        "10.0.0.2:443: the host refused the connection: nothing listens on that port."
-    );
-}
-
-#[test]
-fn root_cause_that_affects_every_request_comes_before_one_api_server_of_two() {
-    let revoked = Finding::new(FailureMode::CastaiTokenInvalid, "401");
-    let health = with_verdicts(vec![
-        (CheckId::Apiserver, Need::Start, Verdict::Ok("fine".into())),
-        (CheckId::CastaiApi, Need::Start, Verdict::failing(revoked)),
-    ]);
-    fixture::post(&health, CheckId::Apiserver, one_api_server_of_two_refuses());
-    let headline = headline(&page(&health));
-    assert!(
-        headline.starts_with("The agent cannot work: "),
-        "{headline}"
-    );
-}
-
-/// Returns a report of an API server behind whose address one server of two refuses connections.
-fn one_api_server_of_two_refuses() -> Report {
-    let mut report = fixture::hanging_apiserver();
-    report.targets[0].outcome = Ok("v1.34".into());
-    let finding = Finding::new(FailureMode::K8sEndpointDown, "1 of 2 addresses");
-    Report {
-        verdict: Verdict::failing(finding),
-        ..report
-    }
-}
-
-/// Returns the sentence below the headline.
-fn lead(page: &str) -> String {
-    let (_, after) = page.split_once("</h1>").unwrap();
-    without_tags(between(after, "<p>", "</p>"))
-}
-
-#[test]
 fn first_screen_has_the_cluster_and_the_first_step_of_the_fix() {
     let page = page(&fixture::dns_outage());
     let top = between(&page, "<section class=\"headline", "</section>");
@@ -180,49 +100,6 @@ fn first_screen_has_the_cluster_and_the_first_step_of_the_fix() {
     assert!(page.contains("id=\"root-dns-net-dns-timeout\""));
     let unneeded = self::page(&denied(Need::None));
     assert!(!unneeded.contains("Fix: "), "the agent can work");
-}
-
-#[test]
-fn headline_without_failures_says_what_is_known() {
-    let fine = |check| (check, Need::Start, Verdict::Ok("fine".into()));
-    let off = |check| {
-        (
-            check,
-            Need::Start,
-            Verdict::NotApplicable("not here".into()),
-        )
-    };
-    let blank = (
-        CheckId::Clock,
-        Need::Start,
-        Verdict::Unknown("no server".into()),
-    );
-    let refused = Finding::new(FailureMode::NetRefused, "refused");
-    let unneeded = (CheckId::Ec2Api, Need::None, Verdict::failing(refused));
-    for (verdicts, expected) in [
-        (
-            vec![fine(CheckId::Dns), fine(CheckId::Apiserver)],
-            "The agent can work: 2 checks passed, for 14 minutes",
-        ),
-        (
-            vec![fine(CheckId::Dns), unneeded],
-            "The agent can work: 1 check passed; what fails does not concern it, for 14 minutes",
-        ),
-        (
-            vec![fine(CheckId::Dns), blank],
-            "No failure found so far: 1 check without a result",
-        ),
-        (
-            vec![off(CheckId::Dns)],
-            "Nothing to check: no check applies here",
-        ),
-    ] {
-        assert_eq!(headline(&page(&with_verdicts(verdicts))), expected);
-    }
-    assert_eq!(
-        headline(&page(&fixture::blank())),
-        "Starting: 0 of 22 checks have a result"
-    );
 }
 
 #[test]
