@@ -155,8 +155,8 @@ impl FailureMode {
         false
     }
 
-    /// Returns whether a server itself failed, as opposed to rejecting the caller.
-    pub const fn is_server_failure(self) -> bool {
+    /// Returns whether an API server itself failed, as opposed to rejecting the caller.
+    pub const fn is_apiserver_failure(self) -> bool {
         match self.family() {
             Family::Network => true,
             Family::Kubernetes => matches!(self.category(), Category::Error | Category::Slow),

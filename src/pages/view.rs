@@ -55,7 +55,7 @@ impl View<'_> {
             let is_shown = if failure.mode.has(Property::Intermittent) {
                 // The addresses behind a service; a name leads to any of them.
                 let is_address = target.target.parse::<SocketAddr>().is_ok();
-                is_address && !target.in_use && mode.is_server_failure()
+                is_address && !target.in_use && mode.is_apiserver_failure()
             } else {
                 mode == failure.mode
             };

@@ -8,6 +8,7 @@
 use std::net::SocketAddr;
 
 use crate::catalogue::{Category, FailureMode, Situation};
+use crate::checks::apiserver::verdict::has_failed;
 use crate::report::{Finding, TargetReport, Verdict};
 
 /// Further connections to the service's address in an attempt that follows a failure.
@@ -54,21 +55,16 @@ impl ServiceHistory {
         };
         let failures: Vec<&Finding> = results()
             .filter_map(Result::err)
-            .filter(|finding| finding.mode.is_server_failure())
+            .filter(|finding| finding.mode.is_apiserver_failure())
             .collect();
         let failed_backends: Vec<String> = backends
             .iter()
-            .filter(|(_, target)| {
-                target
-                    .outcome
-                    .as_ref()
-                    .is_err_and(|finding| finding.mode.is_server_failure())
-            })
+            .filter(|(_, target)| has_failed(target))
             .map(|(_, target)| target.target.clone())
             .collect();
         // The service's DNS name leads to the same address.
         let name_fails = name.outcome.as_ref().is_err_and(|finding| {
-            finding.mode.is_server_failure() && finding.mode.category() != Category::Dns
+            finding.mode.is_apiserver_failure() && finding.mode.category() != Category::Dns
         });
         if failures.is_empty() && failed_backends.is_empty() && !name_fails {
             self.suspicious_attempts = self.suspicious_attempts.saturating_sub(1);

@@ -16,12 +16,7 @@ pub(super) fn judge(
 ) -> Verdict {
     let failing: Vec<_> = others
         .iter()
-        .filter(|(_, target)| {
-            target
-                .outcome
-                .as_ref()
-                .is_err_and(|finding| finding.mode.is_server_failure())
-        })
+        .filter(|(_, target)| has_failed(target))
         .map(|(_, target)| target)
         .collect();
     let some_failing = !failing.is_empty() && failing.len() < others.len();
@@ -72,6 +67,12 @@ pub(super) fn judge(
             })),
         },
     }
+}
+
+/// Returns whether a target shows that an API server itself failed.
+pub(super) fn has_failed(target: &TargetReport) -> bool {
+    let finding = target.outcome.as_ref().err();
+    finding.is_some_and(|finding| finding.mode.is_apiserver_failure())
 }
 
 /// Adds what the addresses behind the service show, which decides the fix.
