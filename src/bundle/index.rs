@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::bundle::manifest::{LeftOut, Manifest, ManifestFile, Reason};
-use crate::catalogue::{Property, Severity, Step};
+use crate::catalogue::{Severity, Step};
 use crate::doctor::verdict_document::Label;
 use crate::doctor::{Findings, SharedRoot};
 use crate::redaction::shareable;
@@ -50,17 +50,15 @@ pub fn page(manifest: &Manifest, findings: &Findings, vantages: &[String]) -> St
 }
 
 fn headline(findings: &Findings, vantages: &[String]) -> String {
-    let is_intermittent = |root: &SharedRoot| {
-        let known = root.known();
-        known.is_some_and(|(_, mode)| mode.has(Property::Intermittent))
-    };
-    let roots = findings.roots.iter();
-    let mut critical = roots.filter(|root| root.severity == Severity::Critical);
-    let verdict = match (critical.clone().next(), critical.all(is_intermittent)) {
-        (None, _) => None,
-        (Some(_), true) => Some("The agent cannot work reliably"),
-        (Some(_), false) => Some("The agent cannot work"),
-    };
+    let most_urgent = findings.roots.first();
+    let critical = most_urgent.filter(|root| root.severity == Severity::Critical);
+    let verdict = critical.map(|root| {
+        if root.is_intermittent() {
+            "The agent cannot work reliably"
+        } else {
+            "The agent cannot work"
+        }
+    });
     match (findings.roots.len(), verdict, vantages.is_empty()) {
         (0, _, true) => "No exporter could be reached".to_owned(),
         (0, _, false) => "Nothing is failing".to_owned(),
@@ -148,7 +146,10 @@ fn size(bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::doctor::{VerdictDocument, View};
 
     fn manifest() -> Manifest {
         Manifest {
@@ -181,6 +182,34 @@ mod tests {
         }
         for external in ["http:", "https:", "<script", "url(", "@import"] {
             assert!(!page.contains(external), "{external} in {page}");
+        }
+    }
+
+    #[test]
+    fn headline_says_whether_the_agent_can_work() {
+        let headline_of = |roots: &[(&str, &str, &str)]| {
+            let roots = roots.iter().map(|(check, mode, severity)| {
+                json!({ "check": check, "mode": mode, "severity": severity })
+            });
+            let document = json!({ "schema_version": 1, "root_causes": roots.collect::<Vec<_>>() });
+            let document = VerdictDocument::parse(document.to_string().as_bytes()).unwrap();
+            let findings = Findings::merge(&[View::of_this_machine(document)]);
+            headline(&findings, &["this machine".to_owned()])
+        };
+        let partial = ("apiserver", "k8s_endpoint_down", "critical");
+        let revoked = ("castai_api", "castai_token_invalid", "critical");
+        let denied = ("ec2_api", "ec2_denied_scp", "warning");
+        for (roots, expected) in [
+            (&[][..], "Nothing is failing"),
+            (&[denied], "The agent works with 1 problem"),
+            (&[partial], "The agent cannot work reliably: 1 root cause"),
+            (
+                &[denied, partial],
+                "The agent cannot work reliably: 2 root causes",
+            ),
+            (&[partial, revoked], "The agent cannot work: 2 root causes"),
+        ] {
+            assert_eq!(headline_of(roots), expected);
         }
     }
 

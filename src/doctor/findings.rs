@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use crate::catalogue::relation::explaining;
-use crate::catalogue::{CheckId, FailureMode, Remedy, RemedyValues, Severity, alert};
+use crate::catalogue::{CheckId, FailureMode, Property, Remedy, RemedyValues, Severity, alert};
 use crate::doctor::foreign_remedy::vetted;
 use crate::doctor::verdict_document::{Label, ModeText, RootCause, VerdictDocument};
 use crate::doctor::view::{Place, View};
@@ -116,7 +116,13 @@ impl Findings {
         roots.sort_by_cached_key(|root| {
             let place = root.seen_by.first().map(|seen| seen.place);
             let (severity, fails) = (Reverse(root.severity), Reverse(root.fails));
-            (severity, fails, place, order(&root.check))
+            (
+                severity,
+                root.is_intermittent(),
+                fails,
+                place,
+                order(&root.check),
+            )
         });
         Self {
             roots,
@@ -244,6 +250,12 @@ impl SharedRoot {
     /// Returns the check and the mode if this program knows both.
     pub fn known(&self) -> Option<(CheckId, FailureMode)> {
         known(&self.check, &self.mode)
+    }
+
+    /// Returns whether it affects only some of the agent's requests.
+    pub fn is_intermittent(&self) -> bool {
+        let known = self.known();
+        known.is_some_and(|(_, mode)| mode.has(Property::Intermittent))
     }
 
     fn is_seen_where(&self, other: &Self) -> bool {

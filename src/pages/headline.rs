@@ -6,8 +6,8 @@ use crate::catalogue::{Family, Property, Severity, Status, alert, first_sentence
 use crate::diagnosis::Failure;
 use crate::doctor::SidecarRootCause;
 use crate::pages::sidecars;
-use crate::pages::text::{clause, counted, verdict};
-use crate::pages::tone::Tone;
+use crate::pages::text::{clause, counted};
+use crate::pages::tone::{Tone, verdict};
 use crate::pages::view::View;
 use crate::report::Evidence;
 

@@ -7,9 +7,9 @@ use crate::catalogue::{
 };
 use crate::doctor::{SidecarRootCause, SidecarVerdict, SidecarView, Sidecars};
 use crate::pages::fix::fix;
-use crate::pages::text::{self, clause, prose};
+use crate::pages::text::{clause, prose};
 use crate::pages::time_text::{between, long, short, time};
-use crate::pages::tone::{Tone, status_word};
+use crate::pages::tone::{self, Tone, status_word};
 use crate::pages::view::View;
 
 /// The steps that open the page of a sidecar.
@@ -114,7 +114,7 @@ fn judged(verdict: &SidecarVerdict) -> (Tone, &'static str) {
     match most_urgent(verdict.root_causes.iter()) {
         Some(root) if root.severity > Severity::Info => (
             Tone::of_severity(root.severity),
-            text::verdict(root.severity, is_intermittent(root)),
+            tone::verdict(root.severity, is_intermittent(root)),
         ),
         Some(_) => (Tone::Info, "Nothing that the agent needs fails"),
         None if verdict.count("ok") == 0 => (Tone::Unknown, "No result yet"),

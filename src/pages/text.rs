@@ -2,8 +2,6 @@
 
 use maud::{Markup, html};
 
-use crate::catalogue::Severity;
-
 /// Renders text; what is in backticks is code.
 pub(super) fn prose(text: &str) -> Markup {
     let pieces: Vec<&str> = text.split('`').collect();
@@ -19,15 +17,6 @@ pub(super) fn prose(text: &str) -> Markup {
                 (piece)
             }
         }
-    }
-}
-
-/// Returns what a root cause that the agent needs means to it, without a full stop.
-pub(super) const fn verdict(severity: Severity, intermittent: bool) -> &'static str {
-    match severity {
-        Severity::Critical if intermittent => "The agent cannot work reliably",
-        Severity::Critical => "The agent cannot work",
-        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
     }
 }
 

@@ -150,3 +150,12 @@ pub(super) const fn status_word(status: Option<Status>) -> &'static str {
         None => "not running",
     }
 }
+
+/// Returns the verdict on an agent with this root cause, without a full stop.
+pub(super) const fn verdict(severity: Severity, intermittent: bool) -> &'static str {
+    match severity {
+        Severity::Critical if intermittent => "The agent cannot work reliably",
+        Severity::Critical => "The agent cannot work",
+        Severity::Warning | Severity::Info | Severity::None => "The agent is degraded",
+    }
+}

@@ -25,8 +25,8 @@ mod authorized_networks;
 mod classify;
 mod config;
 
-// Checks in a simulated cluster. libtest starts tests in the order of their names, so the
-// longest have names early in the alphabet.
+// Checks in a simulated cluster. libtest starts tests in the order of their names, so the slowest
+// should not be the last.
 mod agent_health;
 mod agent_log;
 mod agent_permissions;

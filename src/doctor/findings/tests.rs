@@ -58,6 +58,20 @@ fn most_severe_root_is_first_and_alike_ones_are_one() {
 }
 
 #[test]
+fn one_api_server_of_several_comes_after_what_affects_every_request() {
+    let partial = ("apiserver", "k8s_endpoint_down", "critical", "failing");
+    let findings = Findings::merge(&[view(Place::Sidecar, "a", &[partial, REVOKED, DENIED])]);
+    assert_eq!(
+        roots(&findings),
+        [
+            "castai_token_invalid",
+            "k8s_endpoint_down",
+            "ec2_denied_scp"
+        ]
+    );
+}
+
+#[test]
 fn worst_status_of_each_place_is_counted() {
     let findings = Findings::merge(&[
         view(Place::Sidecar, "a", &[REVOKED]),

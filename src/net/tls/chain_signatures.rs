@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn forged_signature_is_rejected_after_a_valid_one() {
-        let [ca, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+        let ca = KeyPair::generate().unwrap();
+        let other = KeyPair::generate().unwrap();
         let signature = ca.sign(b"certificate").unwrap();
         let algorithm = algorithms()
             .iter()

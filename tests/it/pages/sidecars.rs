@@ -66,6 +66,17 @@ fn failing(mode: &str) -> SidecarVerdict {
     SidecarVerdict::new(&VerdictDocument::parse(document.to_string().as_bytes()).unwrap())
 }
 
+fn behind_one_api_server_of_two() -> SidecarVerdict {
+    let document = json!({
+        "schema_version": 1,
+        "root_causes": [
+            { "check": "apiserver", "mode": "k8s_endpoint_down", "severity": "critical" },
+        ],
+        "checks": [{ "id": "apiserver", "status": "failing" }],
+    });
+    SidecarVerdict::new(&VerdictDocument::parse(document.to_string().as_bytes()).unwrap())
+}
+
 fn passing() -> SidecarVerdict {
     let document = json!({ "schema_version": 1, "checks": [{ "id": "dns", "status": "ok" }] });
     SidecarVerdict::new(&VerdictDocument::parse(document.to_string().as_bytes()).unwrap())
@@ -111,6 +122,20 @@ fn failure_that_only_a_sidecar_sees_is_in_the_headline() {
     // A failure seen from here comes first.
     let own = page(&denied(Need::Start), &failing("castai_token_invalid"));
     assert!(headline(&own).contains("service control policy"), "{own}");
+}
+
+#[test]
+fn sidecar_behind_one_failing_api_server_of_two_works_at_times() {
+    let partial = sidecar("castai-agent-1", Ok(behind_one_api_server_of_two()));
+    let alone = page(&healthy(), &sidecars(vec![partial.clone()]));
+    let words = "The agent cannot work reliably";
+    assert!(headline(&alone).starts_with(words), "{alone}");
+    let card = between(&alone, "id=\"sidecars\"", "</article>");
+    assert!(card.contains(words), "{card}");
+    // What affects every request comes first.
+    let revoked = sidecar("castai-agent-2", Ok(failing("castai_token_invalid")));
+    let both = headline(&page(&healthy(), &sidecars(vec![partial, revoked])));
+    assert!(both.starts_with("The agent cannot work: "), "{both}");
 }
 
 #[test]
