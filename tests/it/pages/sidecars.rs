@@ -132,7 +132,7 @@ fn sidecar_behind_one_failing_api_server_of_two_works_at_times() {
     assert!(headline(&alone).starts_with(words), "{alone}");
     let card = between(&alone, "id=\"sidecars\"", "</article>");
     assert!(card.contains(words), "{card}");
-    // What affects every request comes first.
+    // A failure of every request comes first.
     let revoked = sidecar("castai-agent-2", Ok(failing("castai_token_invalid")));
     let both = headline(&page(&healthy(), &sidecars(vec![partial, revoked])));
     assert!(both.starts_with("The agent cannot work: "), "{both}");
