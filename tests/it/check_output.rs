@@ -7,7 +7,7 @@ use castai_health_exporter::cli::check::short::ShortReport;
 use castai_health_exporter::cli::check::text::TextReport;
 use castai_health_exporter::cli::check::{certificates, junit};
 use castai_health_exporter::exporter::{Exporter, Skipped};
-use castai_health_exporter::report::{Report, TargetReport, Verdict};
+use castai_health_exporter::report::{Finding, Report, TargetReport, Verdict};
 use castai_health_exporter::state::CheckState;
 use test_support::fixture;
 
@@ -172,6 +172,30 @@ fn short_report_lists_root_causes_before_their_consequences() {
     );
     assert!(!text.contains("cluster_status"), "{text}");
     assert!(report(true).contains("cluster_status (unknown), caused by dns: "));
+}
+
+#[test]
+fn short_report_begins_with_the_most_urgent_root_cause() {
+    let health = fixture::blank();
+    for (check, mode) in [
+        (CheckId::Apiserver, FailureMode::K8sEndpointDown),
+        (CheckId::CastaiApi, FailureMode::CastaiTokenInvalid),
+    ] {
+        let finding = Finding::new(mode, "no");
+        let report = Report::from_verdict(Verdict::failing(finding));
+        fixture::post(&health, check, report);
+    }
+    let text = ShortReport {
+        check_states: &health.check_states(),
+        expiring: &[],
+        exporter: &fixture::exporter(),
+        strict: false,
+    }
+    .to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    // The catalogue has the other order.
+    assert!(lines[0].starts_with("castai_api "), "{text}");
+    assert!(lines[1].starts_with("apiserver "), "{text}");
 }
 
 /// A healthy check whose target presents a certificate that expires after this many days.

@@ -1,4 +1,4 @@
-//! The result of `check` as one line per failing check, root causes first.
+//! The result of `check` as one line per failing check, the most urgent root cause first.
 
 use std::fmt;
 
@@ -30,7 +30,12 @@ impl fmt::Display for ShortReport<'_> {
             .filter(|state| Exit::for_status(state.status(), self.strict) == Exit::Failing)
             .map(|state| (diagnosis.root_of(state.check), state))
             .collect();
-        failing.sort_by_key(|(root, _)| root.is_some());
+        let roots = diagnosis.root_checks();
+        failing.sort_by_key(|(root, state)| {
+            let of = root.unwrap_or(state.check);
+            let urgency = roots.iter().position(|root| *root == of);
+            (root.is_some(), urgency.unwrap_or(roots.len()))
+        });
         for (root, state) in failing {
             write!(f, "{} ({})", state.check, modes(state))?;
             if let Some(root) = root {

@@ -1,4 +1,4 @@
-//! The report as one line per failing check, root causes first.
+//! The report as one line per failing check, the most urgent root cause first.
 
 use std::fmt;
 
@@ -22,7 +22,11 @@ impl fmt::Display for ShortReport<'_> {
             .filter(|check| sets_exit_code(check, self.strict))
             .map(|check| (findings.root_of(&check.id), check))
             .collect();
-        failing.sort_by_key(|(root, _)| root.is_some());
+        failing.sort_by_key(|(root, check)| {
+            let of = root.map_or(&check.id, |root| &root.check);
+            let urgency = findings.roots.iter().position(|root| root.check == *of);
+            (root.is_some(), urgency.unwrap_or(findings.roots.len()))
+        });
         for (root, check) in failing {
             let modes: Vec<&str> = findings
                 .roots
